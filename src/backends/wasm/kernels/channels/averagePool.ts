@@ -7,7 +7,6 @@ import type { Window2d } from '../../../../graph/window.ts'
 import type { WindowGeometry } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder } from '../../emit/assembler.ts'
 import { type AnyLanes, floatsOf, loadOf, pushConstant, typeOf } from '../../emit/lanes.ts'
-import { lanesFor } from '../../emit/tile.ts'
 import { type KernelCode, kernelKind } from '../../kernel.ts'
 import { type EpilogueSpec, plainStore } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
@@ -56,7 +55,7 @@ function shares(geometry: WindowGeometry, epilogue: EpilogueSpec): KernelCode {
     const store = new ChannelStore(f, target.math, { epilogue, shape: result, bases })
     const [at, counter, out] = f.localArray('i32', 3)
     const most = positions * kernel[1] * vectors
-    const vectorLanes = store.fitsLongVectors ? lanesFor(result[1], target.longest) : 4
+    const vectorLanes = store.lanesFor(target.longest)
     const [numbers, long] = [f.localArray('f32', most), f.localArray(typeOf(vectorLanes), most)]
     return {
       vectorLanes,

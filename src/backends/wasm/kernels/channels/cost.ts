@@ -103,27 +103,25 @@ export function winogradCost(spec: WinogradSpec): number {
 }
 
 /** Bytes per nanosecond written to memory, or read from it, between two stages. */
-const stageBytes: Readonly<Record<Speed, number>> = { plain: 10, wide: 10, tall: 25 }
+const stageBytes = 10
 
-/** What longer vectors leave of the times of transforms in a weight gradient, whose stages wait for memory. */
-const gradientShares: Readonly<Record<Speed, number>> = { plain: 1, wide: 1, tall: 0.4 }
+/** Weight gradients have no tall tiles: their methods are compared at the speed of wide ones. */
+const gradientRate = ({ joined }: MachineTile): number => multiplyAdds[joined ? 'wide' : 'plain']
 
 /** A weight gradient: all products of x and g at positions where they meet. */
 export function sumsCost({ operands: [, g], output: weights }: ConvolutionTask, tile: MachineTile): number {
-  const rate = multiplyAdds[speedOf(tile)]
-  return (weights.reduce((a, b) => a * b, 1) * g[0] * g[2] * g[3]) / rate
+  return (weights.reduce((a, b) => a * b, 1) * g[0] * g[2] * g[3]) / gradientRate(tile)
 }
 
 /** A weight gradient by F(r×r, m×m): every chunk of a part's tiles reads and writes the sums of the part again. */
 export function winogradSumsCost(spec: WinogradGradientSpec): number {
   const { x, g, tile, staged } = spec
   const { tiles, grid, parts, share, chunk, partBytes, xStride, gStride } = gradientSizes(spec)
-  const speed = speedOf(tile)
-  const products = (positions * x[1] * g[1] * tiles) / multiplyAdds[speed]
+  const products = (positions * x[1] * g[1] * tiles) / gradientRate(tile)
   const transformed =
-    tiles * (transforms[positions].input * fours(x[1], speed) + upstreamTransforms[grid.step] * fours(g[1], speed))
+    tiles * (transforms[positions].input * Math.ceil(x[1] / 4) + upstreamTransforms[grid.step] * Math.ceil(g[1] / 4))
   const moved = staged
     ? 2 * (positions * (xStride + gStride) + partBytes)
     : parts * partBytes * (2 + 2 * Math.ceil(share / chunk))
-  return products + transformed * gradientShares[speed] + moved / stageBytes[speed]
+  return products + transformed + moved / stageBytes
 }

@@ -20,7 +20,6 @@ import {
   typeOf,
   type VectorLanes,
 } from '../../emit/lanes.ts'
-import { lanesFor } from '../../emit/tile.ts'
 import { type KernelModule, kernelKind } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTile, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
@@ -44,7 +43,7 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
     const bases = address.slice(1, operands - 1)
     const store = new ChannelStore(f, target.math, { epilogue, shape: y, bases })
     const [at, counter, out] = f.localArray('i32', 3)
-    const vectorLanes = store.fitsLongVectors ? lanesFor(y[1], target.longest) : 4
+    const vectorLanes = store.lanesFor(target.longest)
     const [numbers, vectors] = [poolOf(f, 'f32'), poolOf(f, typeOf(vectorLanes))]
     return {
       vectorLanes,
@@ -322,10 +321,10 @@ export const channelMaxPoolGradientKernel = kernelKind(
 /** Runs `then` when a lane of a vector is NaN. */
 function ifUnordered(f: FunctionBuilder, lanes: VectorLanes, vector: Local, then: () => void): void {
   let four = vector
-  if (lanes > 4) {
+  if (lanes !== 4) {
     // A sum with a NaN is one.
     four = f.local('v128')
-    pushPartSum(f, lanes as 8 | 16, vector).set(four)
+    pushPartSum(f, lanes, vector).set(four)
   }
   f.get(four).get(four).op('f32x4.ne', 'v128.any_true').if(then)
 }

@@ -94,9 +94,10 @@ export class ChannelStore {
     }
   }
 
-  /** Whether results may be stored in vectors of more than four lanes. */
-  get fitsLongVectors(): boolean {
-    return this.#sources.every(({ operand, strides }) => fitsLongVectors(operand.dtype, strides[3]))
+  /** Lanes of the longest vectors in which so many channels may be stored; all channels by default. */
+  lanesFor(longest: VectorLanes | undefined, channels = this.#shape[1]): VectorLanes {
+    const fits = this.#sources.every(({ operand, strides }) => fitsLongVectors(operand.dtype, strides[3]))
+    return fits ? lanesFor(channels, longest) : 4
   }
 
   /** Finishes and stores the vector, or element, that `push` pushes, `shift` channels from the current ones. */
@@ -152,7 +153,7 @@ function finishFunction(
   const [yBase, channel] = [rows, rows + 1]
   const bases = Array.from({ length: operands }, (_, k) => rows + 2 + k)
   const store = new ChannelStore(f, math, { epilogue, shape, bases })
-  const length = store.fitsLongVectors ? lanesFor(count, longest) : 4
+  const length = store.lanesFor(longest, count)
   const raw = { 1: f.local('f32'), vector: f.local(typeOf(length)) }
   store.atChannels(channel)
   for (let row = 0; row < rows; row++) {

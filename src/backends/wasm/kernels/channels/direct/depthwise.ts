@@ -7,7 +7,6 @@
 import { input } from '../../../../../graph/expression.ts'
 import type { Local } from '../../../emit/assembler.ts'
 import { type AnyLanes, loadOf, multiplyAdd, pushConstant, typeOf } from '../../../emit/lanes.ts'
-import { lanesFor } from '../../../emit/tile.ts'
 import { type Kernel, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
@@ -48,7 +47,7 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
     const bases = address.slice(2, operands - 1)
     const store = new ChannelStore(f, target.math, { epilogue, shape: result, bases })
     const [x, w, counter, out] = f.localArray('i32', 4)
-    const vectorLanes = store.fitsLongVectors ? lanesFor(result[1], target.longest) : 4
+    const vectorLanes = store.lanesFor(target.longest)
     const vectors = (count: number): Local[] => f.localArray(typeOf(vectorLanes), count)
     const [sums, taps, pixels] = [vectors(positions), vectors(kernelWidth), vectors(positions * kernelWidth)]
     const arithmetic = { lanes: vectorLanes, fused: target.fused }

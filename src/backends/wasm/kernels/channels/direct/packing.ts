@@ -33,9 +33,10 @@ export interface TileTask {
  */
 export function tileRowsFor(width: number, { rows, tall }: MachineTile, task: TileTask): number {
   const { method, positions, sums, moments = false } = task
-  if (tall === undefined) return Math.min(width === 4 ? Math.max(rows, 6) : rows, positions)
-  const few = method === 'winograd' ? sums >= fewSums : positions <= fewPositions
-  const most = moments ? wholeTiles / 2 : few && (sums * 4) % pageBytes !== 0 ? tall : tall / 2
+  // Moments must not depend on the machine's tile.
+  if (tall === undefined || moments) return Math.min(width === 4 ? Math.max(rows, 6) : rows, positions)
+  const pays = method === 'winograd' ? sums >= fewSums : positions <= fewPositions
+  const most = pays && (sums * 4) % pageBytes !== 0 ? tall : tall / 2
   // As many tiles as there must be, filled evenly.
   return Math.ceil(positions / Math.ceil(positions / most))
 }

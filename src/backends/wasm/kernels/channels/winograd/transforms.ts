@@ -272,7 +272,7 @@ class OutputEmitter {
     this.#store = new ChannelStore(f, target.math, { epilogue, shape: spec.result, bases })
     this.#place = new TilePlace(f, { ...winogradSizes(spec), step: resultStep })
     this.#at = f.named('i32', 'tile', 'corner', 'at', 'channel', 'out')
-    const lanes = this.#store.fitsLongVectors ? lanesFor(spec.result[1], target.longest) : 4
+    const lanes = this.#store.lanesFor(target.longest)
     const type = typeOf(lanes)
     this.#lanes = lanes
     this.#transform = new LinearTransform(f, { lanes, fused: target.fused }, [matrices.output])
